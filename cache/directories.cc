@@ -15,6 +15,9 @@ namespace {
 constexpr std::uint32_t kListingBytes = 256 * 1024;
 // "." and ".." come before the entries.
 constexpr std::uint64_t kDots = 2;
+// How often a page is asked for again when the server calls a living directory stale (nfs-ganesha does so when an entry
+// goes away while it gathers the page).
+constexpr int kStalePagesMax = 8;
 // How often a listing that the server has lost the place of begins again at the start. A directory that changes faster
 // than it is listed would never end that way: from then on only the verifier is renewed, by a short page from the
 // start, and the old place is tried under it.
@@ -212,6 +215,11 @@ Task<void> CachingFileSystem::fetch_page(nfs::Credentials who, NodePtr directory
   } else {
     reply = co_await client_.readdir(who, directory->handle, listing->cookie, listing->verifier, bytes);
   }
+  bool ask_again = false;
+  if (reply.status == Status::kStale && ++listing->stale_pages <= kStalePagesMax) {
+    const nfs::GetattrReply attributes = co_await client_.getattr(who, directory->handle);
+    ask_again = attributes.status == Status::kOk;
+  }
   std::shared_ptr<nfs::Event> arrived;
   {
     std::lock_guard lock(mutex_);
@@ -223,7 +231,7 @@ Task<void> CachingFileSystem::fetch_page(nfs::Credentials who, NodePtr directory
     } else if (reply.status == Status::kBadCookie && listing->cookie != 0 && listing->restarts < kRestartsMax) {
       // The directory changed so that the server lost the place: from the start again, without what was listed.
       start_again(*listing);
-    } else {
+    } else if (!ask_again) {
       listing->error = reply.status;
       knowledge_.note_status(*directory, reply.status);
     }

@@ -59,6 +59,7 @@ nfs::Task<void> do_write(Request request, OpenFileId file, std::uint64_t offset,
 nfs::Task<void> do_flush(Request request, OpenFileId file) {
   auto flushing = request.file_system().flush(file);
   request.park_unless(flushing.ended());
+  request.watch_while_parked();
   nfs::Status status = co_await flushing;
   request.reply(status);
 }

@@ -1,13 +1,17 @@
 #include "fused/interrupt_watch.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
+#include <optional>
 #include <sstream>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace fused {
 
@@ -38,6 +42,12 @@ void InterruptWatch::on_interrupt(std::uint64_t id) {
   }
   if (request->thread_id_ != 0 && !request->watched_.exchange(true)) {
     look_at(state_, state_->clock.now(), request);
+  }
+}
+
+void InterruptWatch::watch(const std::shared_ptr<ParkedRequest>& request) {
+  if (request->thread_id_ != 0 && !request->watched_.exchange(true)) {
+    look_at(state_, state_->clock.now() + kInterval, request);
   }
 }
 
@@ -90,16 +100,42 @@ bool status_tells_ending(const std::string& status) {
   return false;
 }
 
+bool stat_tells_killed(const std::string& stat) {
+  constexpr unsigned long kExiting = 0x4;  // PF_EXITING of the kernel's flags, see proc(5)
+  constexpr unsigned long kSignalBits = 0x7f;
+  // The command before the last parenthesis may hold anything. Behind it the flags are the seventh field, and the exit
+  // code is the last.
+  std::istringstream text(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)));
+  const std::vector<std::string> fields(std::istream_iterator<std::string>(text), {});
+  if (fields.size() < 8) {
+    return false;
+  }
+  const unsigned long flags = std::strtoul(fields[6].c_str(), nullptr, 10);
+  const unsigned long exit_code = std::strtoul(fields.back().c_str(), nullptr, 10);
+  return (flags & kExiting) != 0 && (exit_code & kSignalBits) != 0;
+}
+
+namespace {
+
+std::optional<std::string> read_process_file(std::uint32_t thread_id, const char* name) {
+  std::ifstream file("/proc/" + std::to_string(thread_id) + "/" + name);
+  std::ostringstream text;
+  if (!file || !(text << file.rdbuf())) {
+    return std::nullopt;
+  }
+  return text.str();
+}
+
+}  // namespace
+
 bool thread_is_ending(std::uint32_t thread_id) {
-  std::string path = "/proc/" + std::to_string(thread_id) + "/status";
   errno = 0;
-  std::ifstream file(path);
-  if (!file) {
+  const std::optional<std::string> status = read_process_file(thread_id, "status");
+  const std::optional<std::string> stat = read_process_file(thread_id, "stat");
+  if (!status || !stat) {
     return errno == ENOENT || errno == ESRCH;
   }
-  std::ostringstream text;
-  text << file.rdbuf();
-  return status_tells_ending(text.str());
+  return status_tells_ending(*status) || stat_tells_killed(*stat);
 }
 
 }  // namespace fused

@@ -2,8 +2,9 @@
 //
 // The kernel sends INTERRUPT once per request, for any signal, harmless ones too (SIGCHLD, timers), and answering EINTR
 // to those would break programs. So an INTERRUPT of a parked request only begins a watch: when the asking thread has
-// SIGKILL pending (which is what any fatal signal becomes) or is gone, the request is answered with EINTR; until then
-// it is looked at again every kInterval. A caller whose thread is unknown (0) is never answered early.
+// SIGKILL pending (which is what any fatal signal becomes), is exiting by a signal or is gone, the request is answered
+// with EINTR; until then it is looked at again every kInterval. A caller whose thread is unknown (0) is never answered
+// early.
 //
 // A parked request has two who may answer it, the operation when its result is in and the watch; ParkedRequest::claim()
 // decides who does. Only the one who wins may touch the fuse_req_t.
@@ -56,6 +57,9 @@ class InterruptWatch {
   static void arm(ParkedRequest& request) { request.armed_.store(true, std::memory_order_release); }
   // The request was answered by its operation.
   void unpark(const ParkedRequest& request);
+  // Watches a request for which no INTERRUPT comes: the FLUSH of a process that is being killed, whose signal is done
+  // with by the time its last thread closes the files.
+  void watch(const std::shared_ptr<ParkedRequest>& request);
   // INTERRUPT came for the parked request of this id; nothing when it has been answered meanwhile.
   void on_interrupt(std::uint64_t id);
 
@@ -82,5 +86,7 @@ class InterruptWatch {
 bool thread_is_ending(std::uint32_t thread_id);
 // The same from the text of that file.
 bool status_tells_ending(const std::string& status);
+// The same of /proc/TID/stat: the thread is exiting because of a signal. One that exits by itself waits for its files.
+bool stat_tells_killed(const std::string& stat);
 
 }  // namespace fused

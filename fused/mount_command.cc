@@ -168,6 +168,10 @@ void leave_terminal() {
     return;
   }
   UniqueDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!null) {
+    // Hardened systems let users only read it; what is written then goes nowhere, too.
+    null = UniqueDescriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  }
   for (int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     ::dup2(null.get(), standard);
   }

@@ -57,6 +57,12 @@ void Request::park_unless(bool task_ended) {
   InterruptWatch::arm(*parked_);
 }
 
+void Request::watch_while_parked() {
+  if (parked_) {
+    context_->interrupts.watch(parked_);
+  }
+}
+
 bool Request::claim() {
   if (!parked_) {
     return true;

@@ -47,6 +47,9 @@ class Request {
   // Call before awaiting a task: if that has not ended, the request may from now on be interrupted.
   void park_unless(bool task_ended);
 
+  // Looks after a parked request's thread though no INTERRUPT may come.
+  void watch_while_parked();
+
   void reply_error(int error);
   void reply(nfs::Status status);
   // An empty entry (node 0) is a name that does not exist.

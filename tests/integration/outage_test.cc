@@ -176,6 +176,46 @@ TEST_F(Outage, a_process_stuck_on_a_dead_server_can_be_killed_and_signals_do_not
   server().resume();
 }
 
+// Threads that write and do not close; the second of each pair waits in fsync.
+constexpr const char* kAbortingWriter = R"(
+import os, sys, threading, time
+def write(number):
+    file = os.open(f"{sys.argv[1]}/aborted{number}", os.O_WRONLY | os.O_CREAT, 0o644)
+    time.sleep(1)
+    os.write(file, b"x")
+    if number % 2:
+        os.fsync(file)
+    time.sleep(60)
+for number in range(4):
+    threading.Thread(target=write, args=(number,)).start()
+time.sleep(1.3)
+os.abort()
+)";
+
+TEST_F(Outage, a_killed_process_with_unwritten_bytes_ends_though_the_server_is_dead) {
+  FusedMount mount(target());
+  support::Subprocess writer({.arguments = {"python3", "-c", kAbortingWriter, mount.path().string()}});
+  ASSERT_TRUE(eventually([&] { return mount.stats()["fuse"]["CREATE"]["calls"] == 4; }));
+  server().pause();
+  EXPECT_EQ(writer.wait(20s), 128 + SIGABRT);
+  EXPECT_GT(mount.stats()["fuse"]["FLUSH"]["calls"], 0);
+  server().resume();
+  EXPECT_TRUE(eventually([&] { return support::read_text(server().directory() / "aborted0") == "x"; }));
+}
+
+TEST_F(Outage, a_process_that_exits_by_itself_waits_until_its_bytes_are_written) {
+  FusedMount mount(target());
+  ASSERT_EQ(::close(::open((mount / "file").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644)), 0);
+  support::Subprocess writer(
+      {.arguments = {"sh", "-c", "exec 3> " + (mount / "file").string() + "; sleep 0.5; echo x >&3"}});
+  std::this_thread::sleep_for(250ms);  // the file is open by now; the write is to come
+  server().pause();
+  EXPECT_FALSE(writer.wait(2s).has_value());
+  server().resume();
+  EXPECT_EQ(writer.wait(10s), 0);
+  EXPECT_EQ(support::read_text(server().directory() / "file"), "x\n");
+}
+
 std::string content_of(int number) {
   return std::string(static_cast<std::size_t>(1000 + number * 5000), static_cast<char>('a' + number % 26));
 }

@@ -61,8 +61,8 @@ class FakeServer final : public nfs::Client {
 
    private:
     friend class FakeServer;
-    LockedFiles(std::mutex& mutex, FakeFileSystem& files) : lock_(mutex), files_(files) {}
-    std::unique_lock<std::mutex> lock_;
+    LockedFiles(std::recursive_mutex& mutex, FakeFileSystem& files) : lock_(mutex), files_(files) {}
+    std::unique_lock<std::recursive_mutex> lock_;
     FakeFileSystem& files_;
   };
   LockedFiles files() { return {files_mutex_, files_}; }
@@ -166,8 +166,8 @@ class FakeServer final : public nfs::Client {
   const Controls& controls(nfs::Procedure procedure) const { return controls_[static_cast<std::size_t>(procedure)]; }
 
   // Lock order: the two mutexes are never held together.
-  std::mutex files_mutex_;
-  FakeFileSystem files_;  // GUARDED_BY(files_mutex_)
+  std::recursive_mutex files_mutex_;  // recursive: one expression may say files() twice
+  FakeFileSystem files_;              // GUARDED_BY(files_mutex_)
 
   mutable std::mutex mutex_;
   std::condition_variable parked_changed_;

@@ -159,8 +159,24 @@ void GaneshaServer::kill_at_once() {
   process_.reset();
 }
 
+namespace {
+
+bool all_threads_stopped(pid_t pid) {
+  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    std::string stat = read_text(task.path() / "stat");
+    if (stat.substr(stat.rfind(')') + 1, 2) != " T") {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
 void GaneshaServer::pause() {
   process_->send_signal(SIGSTOP);
+  // The signal is on its way to each thread; until it is there, the server still answers.
+  eventually([this] { return all_threads_stopped(process_->pid()); });
 }
 
 void GaneshaServer::resume() {

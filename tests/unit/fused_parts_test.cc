@@ -168,6 +168,10 @@ TEST(ThreadStatus, TellsPendingKillsAndZombies) {
   EXPECT_TRUE(status_tells_ending("State:\tS (sleeping)\nSigPnd:\t0\nShdPnd:\t0000000000000100\n"));
   EXPECT_TRUE(status_tells_ending("State:\tZ (zombie)\nSigPnd:\t0\n"));
   EXPECT_FALSE(status_tells_ending("Name:\tZX State:\nState:\tD (disk sleep)\n"));
+  EXPECT_TRUE(stat_tells_killed("12 (a) b) S 1 12 12 0 -1 4194308 5 6"));
+  EXPECT_FALSE(stat_tells_killed("12 (a) b) S 1 12 12 0 -1 4194308 5 256")) << "it exits by itself";
+  EXPECT_FALSE(stat_tells_killed("12 (a) b) S 1 12 12 0 -1 4194304 5 6"));
+  EXPECT_FALSE(stat_tells_killed(""));
   EXPECT_FALSE(thread_is_ending(static_cast<std::uint32_t>(::getpid())));
   EXPECT_TRUE(thread_is_ending(0x7fffffff));
 }
