@@ -112,6 +112,7 @@ class CachingFileSystem final : public FileSystem {
                                           NodePtr to_parent, std::string to_name);
   nfs::Task<nfs::Status> link_on_server(nfs::Credentials who, NodePtr node, NodePtr parent, std::string name);
   NodePtr named_node(Node& parent, const std::string& name);  // REQUIRES: mutex_ held
+  nfs::Task<NodePtr> node_at_stake(nfs::Credentials who, NodePtr parent, std::string name);
   nfs::Task<bool> is_last_name_of_open_file(nfs::Credentials who, NodePtr node, nfs::MonotonicTime begun);
   nfs::Task<nfs::Status> rename_without_replacing(nfs::Credentials who, NodePtr from_parent, std::string from_name,
                                                   NodePtr to_parent, std::string to_name, NodePtr moved);

@@ -116,9 +116,10 @@ void ExtentMap::put_below(const Extent& older) {
 std::optional<Extent> ExtentMap::take_first(const ExtentMap& avoid, bool full_only) {
   for (auto position = extents_.begin(); position != extents_.end(); ++position) {
     const Extent& extent = position->second;
+    // The last extent stays though it is as long as it gets: it may be all there is, and then goes out stable.
     const auto next = std::next(position);
     const bool full =
-        extent.data.size() >= extent_bytes_max_ || (next != extents_.end() && next->first == extent.end());
+        next != extents_.end() && (extent.data.size() >= extent_bytes_max_ || next->first == extent.end());
     if ((full_only && !full) || avoid.overlaps(extent.offset, extent.data.size())) {
       continue;
     }

@@ -330,6 +330,19 @@ Task<Status> CachingFileSystem::remove_name(nfs::Credentials who, NodePtr parent
   co_return reply.status;
 }
 
+// The node whose name is about to go. The kernel knows it, but a change of the directory while it was looked up may
+// have kept its name from being remembered here; then it is asked for, lest an open file lose its last name.
+Task<NodePtr> CachingFileSystem::node_at_stake(nfs::Credentials who, NodePtr parent, std::string name) {
+  {
+    std::lock_guard lock(mutex_);
+    if (table_.find_name(*parent, name) || open_files_.empty()) {
+      co_return named_node(*parent, name);
+    }
+  }
+  const nfs::Result<NodePtr> asked = co_await ask_name(who, parent, name);
+  co_return asked.value_or(nullptr);
+}
+
 Task<bool> CachingFileSystem::is_last_name_of_open_file(nfs::Credentials who, NodePtr node, nfs::MonotonicTime begun) {
   {
     std::lock_guard lock(mutex_);
@@ -348,11 +361,7 @@ Task<Status> CachingFileSystem::unlink(Caller caller, NodeId parent_id, std::str
   if (!parent) {
     co_return Status::kStale;
   }
-  NodePtr child;
-  {
-    std::lock_guard lock(mutex_);
-    child = named_node(*parent, name);
-  }
+  const NodePtr child = co_await node_at_stake(caller.credentials, parent, name);
   const bool last_name = co_await is_last_name_of_open_file(caller.credentials, child, begun);
   if (last_name) {
     co_return co_await unlink_open_file(caller.credentials, parent, name, child);
@@ -435,16 +444,11 @@ Task<Status> CachingFileSystem::rename(Caller caller, NodeId from_parent_id, std
   if (const Status refused = refuse_name(to_name); refused != Status::kOk) {
     co_return refused;
   }
-  NodePtr moved;
-  NodePtr replaced;
-  {
-    std::lock_guard lock(mutex_);
-    moved = named_node(*from_parent, from_name);
-    replaced = named_node(*to_parent, to_name);
-  }
+  const NodePtr moved = co_await node_at_stake(caller.credentials, from_parent, from_name);
   if (mode == RenameMode::kNoReplace) {
     co_return co_await rename_without_replacing(caller.credentials, from_parent, from_name, to_parent, to_name, moved);
   }
+  const NodePtr replaced = co_await node_at_stake(caller.credentials, to_parent, to_name);
   bool keep = false;
   if (replaced != moved) {
     keep = co_await is_last_name_of_open_file(caller.credentials, replaced, begun);

@@ -69,7 +69,7 @@ struct OwnChange {
   nfs::Attributes after;
 };
 
-struct Node : std::enable_shared_from_this<Node> {
+struct Node {
   static constexpr std::size_t kAccessAnswersMax = 8;
   static constexpr std::size_t kNameLinksMax = 16;
 
@@ -128,7 +128,7 @@ struct Listing {
   std::unordered_set<std::string> seen_again;  // listed before the server made us start again
   std::uint32_t restarts = 0;                  // how often it did
   nfs::Cookie resume_cookie = 0;               // where to go on once the verifier is renewed; 0: behind the page
-  int stale_pages = 0;  // pages answered STALE by a directory that is still there
+  int stale_pages = 0;                         // pages answered STALE by a directory that is still there
   bool fetching = false;
   std::shared_ptr<nfs::Event> arrived;  // opened when the page being fetched is in
 };

@@ -45,7 +45,6 @@ NodePtr NodeTable::intern(const nfs::FileHandle& handle, const nfs::Attributes& 
 
 void NodeTable::add_lookup(Node& node) {
   ++node.lookups;
-  restore(node);
   touch(node);
 }
 
@@ -60,7 +59,6 @@ void NodeTable::forget(NodeId id, std::uint64_t lookups) {
 
 void NodeTable::add_open(Node& node) {
   ++node.open_files;
-  restore(node);
   touch(node);
 }
 
@@ -72,12 +70,6 @@ void NodeTable::drop_open(Node& node) {
 void NodeTable::reconsider(Node& node) {
   touch(node);
   drop_surplus();
-}
-
-void NodeTable::restore(Node& node) {
-  if (by_id_.try_emplace(node.id, node.shared_from_this()).second && !node.gone) {
-    by_handle_.try_emplace(node.handle, node.id);
-  }
 }
 
 // Puts the node at the young end of the idle list, or takes it out when it is in use.
@@ -95,7 +87,10 @@ void NodeTable::drop_surplus() {
   std::size_t tries = idle_.size();
   while (by_id_.size() > nodes_max_ && tries-- > 1) {
     const NodePtr oldest = find(idle_.front());
-    if (oldest->writer && oldest->writer->held_bytes() > 0) {
+    // One node a handle: whoever holds this one (beside the table and this loop) will go on using it. Nobody can come
+    // to hold it meanwhile, since that takes the mutex.
+    const bool held = oldest.use_count() > 2;
+    if (held || (oldest->writer && oldest->writer->held_bytes() > 0)) {
       touch(*oldest);
       continue;
     }

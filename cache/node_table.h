@@ -46,8 +46,6 @@ class NodeTable {
 
  private:
   void unlink_name(NodeId child, NodeId parent, const std::string& name);
-  // Takes back a node that was dropped while the call that now needs it was under way.
-  void restore(Node& node);
   void touch(Node& node);
   void drop_surplus();
   void drop(const NodePtr& node);

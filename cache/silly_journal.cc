@@ -11,6 +11,9 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <stdexcept>
+#include <utility>
 
 namespace cache {
 
@@ -33,9 +36,12 @@ json to_json(const char* what, const SillyName& silly) {
 SillyName from_json(const json& line) {
   SillyName silly;
   const std::string bytes = boost::algorithm::unhex(line.at("directory").get<std::string>());
-  silly.directory =
-      nfs::FileHandle(std::as_bytes(std::span(bytes).first(std::min(bytes.size(), nfs::FileHandle::kBytesMax))));
   silly.name = line.at("name").get<std::string>();
+  // A damaged line must not make us remove somebody's file.
+  if (bytes.empty() || bytes.size() > nfs::FileHandle::kBytesMax || !silly.name.starts_with(".nfs")) {
+    throw std::invalid_argument("not a handle and name of ours");
+  }
+  silly.directory = nfs::FileHandle(std::as_bytes(std::span(bytes)));
   silly.owner.uid = line.at("uid").get<std::uint32_t>();
   silly.owner.gid = line.at("gid").get<std::uint32_t>();
   for (const json& group : line.at("groups")) {
@@ -66,11 +72,18 @@ SillyJournal::SillyJournal(const std::string& path) {
     descriptor_ = -1;
     return;
   }
+  load(path);
+  recorded_ = leftovers_.size();
+}
+
+void SillyJournal::load(const std::string& path) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
+    // Without the line's end it is torn, and the next one must not become part of it.
+    torn_ = file.eof();
     const json change = json::parse(line, nullptr, false);
     if (change.is_discarded()) {
-      continue;  // a torn last line
+      continue;
     }
     try {
       const SillyName silly = from_json(change);
@@ -82,7 +95,6 @@ SillyJournal::SillyJournal(const std::string& path) {
       spdlog::warn("{}: a line is not understood and left alone: {}", path, error.what());
     }
   }
-  recorded_ = leftovers_.size();
 }
 
 SillyJournal::~SillyJournal() {
@@ -92,7 +104,7 @@ SillyJournal::~SillyJournal() {
 }
 
 void SillyJournal::append(const char* what, const SillyName& silly) {
-  const std::string line = to_json(what, silly).dump() + "\n";
+  const std::string line = (std::exchange(torn_, false) ? "\n" : "") + to_json(what, silly).dump() + "\n";
   if (::write(descriptor_, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
     spdlog::warn("the record of unlinked open files cannot be written: {}", std::strerror(errno));
   }

@@ -28,11 +28,13 @@ class SillyJournal {
   void removed(const SillyName& silly);
 
  private:
+  void load(const std::string& path);
   void append(const char* what, const SillyName& silly);
 
   int descriptor_ = -1;
   std::vector<SillyName> leftovers_;
   std::mutex mutex_;
+  bool torn_ = false;         // GUARDED_BY(mutex_); the file ends in the middle of a line
   std::size_t recorded_ = 0;  // GUARDED_BY(mutex_); names in the file; it is emptied when none is left
 };
 

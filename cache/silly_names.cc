@@ -102,6 +102,10 @@ Task<void> CachingFileSystem::remove_silly(NodePtr node) {
     const nfs::RemoveReply reply = co_await client_.remove(silly.owner, silly.directory, silly.name);
     status = reply.status;
   }
+  {
+    std::lock_guard lock(mutex_);
+    knowledge_.expire(*node);  // one link less, if it has others
+  }
   if (status == Status::kOk || status == Status::kNoent || status == Status::kStale) {
     journal_.removed(silly);
   } else {

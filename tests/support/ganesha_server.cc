@@ -62,11 +62,11 @@ std::string GaneshaServer::why_not() {
 }
 
 GaneshaServer::GaneshaServer(GaneshaOptions options) : options_(std::move(options)) {
-  directory_ = place_.path() / "export";
+  directory_ = options_.directory.empty() ? place_.path() / "export" : options_.directory;
   second_directory_ = place_.path() / "second";
   denied_directory_ = place_.path() / "denied";
   for (const auto& each : {directory_, second_directory_, denied_directory_, place_.path() / "recovery"}) {
-    std::filesystem::create_directory(each);
+    std::filesystem::create_directories(each);
   }
   // Another program may take a port between its choice and its use.
   for (int attempt = 1;; ++attempt) {

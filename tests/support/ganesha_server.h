@@ -1,7 +1,7 @@
 // GaneshaServer: a real NFS server for a test: nfs-ganesha on free loopback ports, exporting a temporary directory.
 // Many run side by side; none needs rpcbind. It ends with the object, or with the test program however that ends.
 //
-// Ownership: the exported directories are the server's and go with it.
+// Ownership: the exported directories are the server's and go with it, but for one that it was given.
 // Errors: throws std::runtime_error, with the server's log, when the server does not come up.
 // Thread-safety: a value of one thread; the thread that made it must outlive the server.
 #pragma once
@@ -20,7 +20,8 @@ namespace support {
 struct GaneshaOptions {
   std::string squash = "No_Root_Squash";  // or "Root_Squash", "All_Squash"
   bool read_only = false;
-  bool fresh_attributes = true;  // changes made directly in the directory are seen at once
+  bool fresh_attributes = true;     // changes made directly in the directory are seen at once
+  std::filesystem::path directory;  // what to export; empty: a temporary directory of the server's
 };
 
 class GaneshaServer {
