@@ -78,7 +78,7 @@ std::shared_ptr<Listing> CachingFileSystem::choose_listing(Node& directory, nfs:
     count_hit();
     return state.listing;
   }
-  const auto listing = std::make_shared<Listing>();
+  auto listing = std::make_shared<Listing>();
   listing->with_attributes = readdirplus_works_;
   listing->change_count = state.change_count;
   listing->validation = Validation{now(), shortest_lifetime(options_, nfs::FileType::kRegular)};

@@ -97,7 +97,7 @@ Task<nfs::Result<Entry>> CachingFileSystem::lookup(Caller caller, NodeId parent_
     co_return std::unexpected(asked.error());
   }
   std::lock_guard lock(mutex_);
-  const NodePtr child = *asked;
+  const NodePtr& child = *asked;
   if (!child) {
     co_return knowledge_.tell_entry(*parent, name, nullptr, false, now());
   }

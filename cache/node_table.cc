@@ -32,7 +32,7 @@ NodePtr NodeTable::intern(const nfs::FileHandle& handle, const nfs::Attributes& 
     }
     set_gone(*known);
   }
-  const NodePtr node = std::make_shared<Node>(next_id_++, handle);
+  NodePtr node = std::make_shared<Node>(next_id_++, handle);
   if (attributes.type == nfs::FileType::kDirectory) {
     node->directory = std::make_unique<DirectoryState>();
   }
