@@ -58,26 +58,38 @@ bool same(const SillyName& a, const SillyName& b) {
 
 }  // namespace
 
-SillyJournal::SillyJournal(const std::string& path) {
-  if (path.empty()) {
-    return;
+SillyJournal::SillyJournal(const std::string& path) : path_(path) {
+  if (!path_.empty() && ::access(path_.c_str(), F_OK) == 0) {
+    open();
+    load();
+    recorded_ = leftovers_.size();
   }
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
-    spdlog::warn("{}: {}; unlinked open files that a crash leaves on the server stay there", path,
-                 std::strerror(errno));
-    if (descriptor_ >= 0) {
-      ::close(descriptor_);
-    }
-    descriptor_ = -1;
-    return;
-  }
-  load(path);
-  recorded_ = leftovers_.size();
 }
 
-void SillyJournal::load(const std::string& path) {
-  std::ifstream file(path);
+SillyJournal::~SillyJournal() {
+  if (descriptor_ >= 0) {
+    ::close(descriptor_);
+  }
+}
+
+void SillyJournal::open() {
+  descriptor_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0) {
+    return;
+  }
+  spdlog::warn("{}: {}; unlinked open files that a crash leaves on the server stay there", path_, std::strerror(errno));
+  if (descriptor_ >= 0) {
+    ::close(descriptor_);
+  }
+  descriptor_ = -1;
+  path_.clear();
+}
+
+void SillyJournal::load() {
+  if (path_.empty()) {
+    return;
+  }
+  std::ifstream file(path_);
   for (std::string line; std::getline(file, line);) {
     // Without the line's end it is torn, and the next one must not become part of it.
     torn_ = file.eof();
@@ -92,14 +104,8 @@ void SillyJournal::load(const std::string& path) {
         leftovers_.push_back(silly);
       }
     } catch (const std::exception& error) {
-      spdlog::warn("{}: a line is not understood and left alone: {}", path, error.what());
+      spdlog::warn("{}: a line is not understood and left alone: {}", path_, error.what());
     }
-  }
-}
-
-SillyJournal::~SillyJournal() {
-  if (descriptor_ >= 0) {
-    ::close(descriptor_);
   }
 }
 
@@ -112,6 +118,9 @@ void SillyJournal::append(const char* what, const SillyName& silly) {
 
 void SillyJournal::added(const SillyName& silly) {
   std::lock_guard lock(mutex_);
+  if (!path_.empty() && descriptor_ < 0) {
+    open();
+  }
   if (descriptor_ >= 0) {
     ++recorded_;
     append("added", silly);
@@ -124,8 +133,10 @@ void SillyJournal::removed(const SillyName& silly) {
     return;
   }
   append("removed", silly);
-  if (--recorded_ == 0 && ::ftruncate(descriptor_, 0) != 0) {
-    spdlog::warn("the record of unlinked open files cannot be emptied: {}", std::strerror(errno));
+  if (--recorded_ == 0) {
+    ::unlink(path_.c_str());
+    ::close(descriptor_);
+    descriptor_ = -1;
   }
 }
 

@@ -1,9 +1,10 @@
 // SillyJournal: the names of unlinked files that are still open here, where they outlive the daemon, so that the next
 // mount removes what a crash left behind.
 //
-// One line of JSON a change, appended before the server hears of it. A path that another live daemon holds, or that
-// cannot be opened, turns the journal off with one log line; the mount works without.
-// Thread-safety: every member may be called from any thread. Writes of a few hundred bytes to a local file.
+// One line of JSON a change, appended before the server hears of it; the file exists only while something is recorded.
+// A path that another live daemon holds, or that cannot be opened, turns the journal off with one log line; the mount
+// works without.
+// Thread-safety: every member may be called from any thread. Writes a few hundred bytes to a local file.
 #pragma once
 
 #include <mutex>
@@ -28,14 +29,17 @@ class SillyJournal {
   void removed(const SillyName& silly);
 
  private:
-  void load(const std::string& path);
+  // Opens and locks the file; turns the journal off where that fails.
+  void open();
+  void load();
   void append(const char* what, const SillyName& silly);
 
-  int descriptor_ = -1;
   std::vector<SillyName> leftovers_;
   std::mutex mutex_;
+  std::string path_;          // GUARDED_BY(mutex_); empty: the journal is off
+  int descriptor_ = -1;       // GUARDED_BY(mutex_); open while something is recorded
   bool torn_ = false;         // GUARDED_BY(mutex_); the file ends in the middle of a line
-  std::size_t recorded_ = 0;  // GUARDED_BY(mutex_); names in the file; it is emptied when none is left
+  std::size_t recorded_ = 0;  // GUARDED_BY(mutex_); names in the file
 };
 
 }  // namespace cache

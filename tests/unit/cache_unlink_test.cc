@@ -1,6 +1,7 @@
 // Files that lose their last name while they are open here: readable to the end, hidden, and cleaned up.
 #include <fcntl.h>
 #include <sys/file.h>
+#include <filesystem>
 
 #include "cache/silly_journal.h"
 #include "tests/support/temporary_directory.h"
@@ -234,10 +235,10 @@ TEST_F(Journal, lets_the_next_mount_remove_what_a_crash_left_behind) {
   EXPECT_GT(bytes(), 0u);
   const std::unique_ptr<FileSystem> next = mount();
   EXPECT_TRUE(server.files()->names_in("").empty());
-  EXPECT_EQ(bytes(), 0u);
+  EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
-TEST_F(Journal, is_empty_again_once_every_file_is_closed) {
+TEST_F(Journal, is_gone_again_once_every_file_is_closed) {
   server.files()->write_file("f", "text");
   const std::unique_ptr<FileSystem> mounted = mount();
   const NodeId node = value(mounted->lookup(root(), kRootNode, "f")).node;
@@ -245,7 +246,7 @@ TEST_F(Journal, is_empty_again_once_every_file_is_closed) {
   mounted->unlink(root(), kRootNode, "f").detach();
   EXPECT_GT(bytes(), 0u);
   EXPECT_EQ(status_of(mounted->release(file)), Status::kOk);
-  EXPECT_EQ(bytes(), 0u);
+  EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
 TEST_F(Journal, keeps_what_the_server_would_not_remove_for_the_mount_after) {
@@ -257,7 +258,7 @@ TEST_F(Journal, keeps_what_the_server_would_not_remove_for_the_mount_after) {
   server.files()->change_mode("", 0777);
   mount().reset();
   EXPECT_FALSE(server.files()->exists(".nfs1"));
-  EXPECT_EQ(bytes(), 0u);
+  EXPECT_FALSE(std::filesystem::exists(path()));
 }
 
 TEST_F(Journal, remembers_names_handles_and_owners) {
