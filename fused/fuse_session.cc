@@ -58,6 +58,7 @@ std::expected<void, std::string> FuseSession::mount() {
   std::array<char*, 4> argv{name.data(), dash_o.data(), mount_options.data(), nullptr};
   fuse_args args = FUSE_ARGS_INIT(mounted_by_libfuse_ ? 3 : 1, argv.data());
   session_.reset(fuse_session_new(&args, &operations_, sizeof(operations_), this));
+  fuse_opt_free_args(&args);  // libfuse parses into a copy
   if (!session_) {
     return std::unexpected("libfuse refuses the options " + mount_options);
   }

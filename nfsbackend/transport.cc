@@ -1,5 +1,6 @@
 #include "nfsbackend/transport.h"
 
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,6 +41,8 @@ Transport::Transport(const TransportOptions& options, std::unique_ptr<ServerAddr
     connections_.push_back(
         std::make_unique<Connection>(*this, *address_, clock_, log_, machine_name(), options_.timeout));
   }
+  // The logger is made at its first use; not by two connections at once.
+  spdlog::default_logger_raw();
   for (const auto& connection : connections_) {
     connection->start();
   }
