@@ -36,6 +36,17 @@ NameLink* find_link(Node& node, NodeId parent, const std::string& name) {
   return found == node.names.end() ? nullptr : &*found;
 }
 
+NameLink* walk_link(Node& node, NodeId parent, const std::string& name, std::uint32_t thread_id) {
+  NameLink* link = find_link(node, parent, name);
+  if (!link) {
+    return nullptr;
+  }
+  std::rotate(node.names.begin() + (link - node.names.data()), node.names.begin() + (link - node.names.data()) + 1,
+              node.names.end());
+  node.names.back().walked_by_thread_id = thread_id;
+  return &node.names.back();
+}
+
 void Knowledge::learn(Node& node, const Attributes& attributes, const Ticket& ticket) {
   const bool overtaken = ticket.tick < node.learned_at;
   if (node.attributes && overtaken && !is_newer(attributes, *node.attributes)) {

@@ -87,5 +87,7 @@ class Knowledge {
 
 // The node's link of that name, or null.
 NameLink* find_link(Node& node, NodeId parent, const std::string& name);
+// The same for a thread that walks it: the link becomes the node's last one.
+NameLink* walk_link(Node& node, NodeId parent, const std::string& name, std::uint32_t thread_id);
 
 }  // namespace cache

@@ -64,9 +64,7 @@ std::optional<nfs::Result<Entry>> CachingFileSystem::known_entry(const Caller& c
   if (!child) {
     return knowledge_.tell_entry(parent, name, nullptr, false, time);
   }
-  if (NameLink* link = find_link(*child, parent.id, name)) {
-    link->walked_by_thread_id = caller.thread_id;
-  }
+  walk_link(*child, parent.id, name, caller.thread_id);
   return hand_out(parent, name, *child);
 }
 
@@ -102,10 +100,9 @@ Task<nfs::Result<Entry>> CachingFileSystem::lookup(Caller caller, NodeId parent_
     co_return knowledge_.tell_entry(*parent, name, nullptr, false, now());
   }
   table_.add_lookup(*child);
-  if (NameLink* link = find_link(*child, parent_id, name)) {
+  if (NameLink* link = walk_link(*child, parent_id, name, caller.thread_id)) {
     link->asked_by_thread_id = caller.thread_id;
     link->asked_at = begun;
-    link->walked_by_thread_id = caller.thread_id;
   }
   co_return knowledge_.tell_entry(*parent, name, child.get(), true, now());
 }

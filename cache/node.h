@@ -92,7 +92,7 @@ struct Node {
 
   std::uint64_t lookups = 0;     // the kernel's references
   std::uint32_t open_files = 0;  // open files and directories
-  std::vector<NameLink> names;
+  std::vector<NameLink> names;   // the most recently walked last
   std::vector<AccessAnswer> access;
   std::optional<std::string> symlink_target;
   std::unique_ptr<DirectoryState> directory;

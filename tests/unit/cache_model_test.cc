@@ -154,9 +154,17 @@ class Player {
     }
     OpenFlags flags;
     flags.write = true;
-    const auto opened = sync_wait(file_system_.open(caller_, entry->node, flags));
+    NodeId node = entry->node;
+    auto opened = sync_wait(file_system_.open(caller_, node, flags));
+    if (!opened && opened.error() == Status::kStale) {
+      // As the kernel does: the path is walked once more.
+      const auto again = walk(name);
+      ASSERT_TRUE(again.has_value());
+      node = again->node;
+      opened = sync_wait(file_system_.open(caller_, node, flags));
+    }
     ASSERT_TRUE(opened.has_value()) << nfs::status_name(opened.error());
-    keep_open(opened->file, names_[name], entry->node);
+    keep_open(opened->file, names_[name], node);
   }
 
   auto some_open() { return std::next(open_.begin(), static_cast<std::ptrdiff_t>(below(open_.size()))); }
