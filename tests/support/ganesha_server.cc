@@ -136,9 +136,10 @@ void GaneshaServer::launch() {
 
 void GaneshaServer::start() {
   eventually([this] { return std::time(nullptr) > started_; }, std::chrono::seconds(2));
-  started_ = std::time(nullptr);
   launch();
   bool up = eventually([this] { return ready() || !process_->running(); }, std::chrono::seconds(20));
+  // The server took its time of start between the launch and now.
+  started_ = std::time(nullptr);
   if (!up || !process_->running()) {
     process_.reset();
     throw std::runtime_error("nfs-ganesha did not come up:\n" + log());
