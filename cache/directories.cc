@@ -15,9 +15,9 @@ namespace {
 constexpr std::uint32_t kListingBytes = 256 * 1024;
 // "." and ".." come before the entries.
 constexpr std::uint64_t kDots = 2;
-// How often a page is asked for again when the server calls a living directory stale (nfs-ganesha does so when an entry
-// goes away while it gathers the page).
-constexpr int kStalePagesMax = 8;
+// How often in a row a page is asked for again when the server calls a living directory stale or absent (nfs-ganesha
+// does so when an entry goes away while it gathers the page).
+constexpr int kLostPagesMax = 50;
 // How often a listing that the server has lost the place of begins again at the start. A directory that changes faster
 // than it is listed would never end that way: from then on only the verifier is renewed, by a short page from the
 // start, and the old place is tried under it.
@@ -216,7 +216,8 @@ Task<void> CachingFileSystem::fetch_page(nfs::Credentials who, NodePtr directory
     reply = co_await client_.readdir(who, directory->handle, listing->cookie, listing->verifier, bytes);
   }
   bool ask_again = false;
-  if (reply.status == Status::kStale && ++listing->stale_pages <= kStalePagesMax) {
+  const bool lost = reply.status == Status::kStale || reply.status == Status::kNoent;
+  if (lost && ++listing->lost_pages <= kLostPagesMax) {
     const nfs::GetattrReply attributes = co_await client_.getattr(who, directory->handle);
     ask_again = attributes.status == Status::kOk;
   }
@@ -224,6 +225,7 @@ Task<void> CachingFileSystem::fetch_page(nfs::Credentials who, NodePtr directory
   {
     std::lock_guard lock(mutex_);
     if (reply.status == Status::kOk) {
+      listing->lost_pages = 0;
       learn_page(*directory, *listing, reply, ticket);
     } else if (reply.status == Status::kNotsupp && listing->with_attributes) {
       readdirplus_works_ = false;
@@ -232,7 +234,8 @@ Task<void> CachingFileSystem::fetch_page(nfs::Credentials who, NodePtr directory
       // The directory changed so that the server lost the place: from the start again, without what was listed.
       start_again(*listing);
     } else if (!ask_again) {
-      listing->error = reply.status;
+      // Not ENOENT: readdir(3) takes that for the end of the directory.
+      listing->error = reply.status == Status::kNoent ? Status::kIo : reply.status;
       knowledge_.note_status(*directory, reply.status);
     }
     listing->fetching = false;

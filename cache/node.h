@@ -128,7 +128,7 @@ struct Listing {
   std::unordered_set<std::string> seen_again;  // listed before the server made us start again
   std::uint32_t restarts = 0;                  // how often it did
   nfs::Cookie resume_cookie = 0;               // where to go on once the verifier is renewed; 0: behind the page
-  int stale_pages = 0;                         // pages answered STALE by a directory that is still there
+  int lost_pages = 0;                          // answers in a row that the directory is not there
   bool fetching = false;
   std::shared_ptr<nfs::Event> arrived;  // opened when the page being fetched is in
 };

@@ -277,6 +277,26 @@ TEST_F(Listings, report_an_error_and_work_again_afterwards) {
   EXPECT_EQ(harness.list(directory).size(), 10u);
 }
 
+TEST_F(Listings, go_on_when_the_server_calls_a_living_directory_absent_in_the_middle) {
+  for (const Status status : {Status::kNoent, Status::kStale}) {
+    Harness fresh;
+    fresh.server.files()->make_directory("living");
+    for (int number = 0; number < 10; ++number) {
+      fresh.server.files()->write_file("living/" + numbered(number), "");
+    }
+    fresh.server.fail_next(Procedure::kReaddirplus, status, 5);
+    EXPECT_EQ(fresh.list(fresh.node("living")).size(), 10u);
+  }
+}
+
+TEST_F(Listings, never_end_early_by_enoent_which_readdir_3_takes_for_the_end) {
+  const NodeId directory = fill(10);
+  Reader reader(harness, directory);
+  harness.server.fail_next(Procedure::kReaddirplus, Status::kNoent, 1000);
+  std::vector<std::string> names;
+  EXPECT_EQ(status_of(reader.begin(names)), Status::kIo);
+}
+
 TEST_F(Listings, from_before_a_change_of_ours_teach_no_names) {
   const NodeId directory = fill(3);
   Reader reader(harness, directory);
